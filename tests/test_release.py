@@ -106,6 +106,8 @@ def test_every_data_file_of_the_floors_gets_into_the_wheel() -> None:
 
 
 @pytest.mark.parametrize("floor", FLOORS)
-def test_every_folder_with_modules_is_a_package(floor: str) -> None:
-    folders = {path.parent for path in (ROOT / floor).rglob("*.py")}
-    assert all((folder / "__init__.py").exists() for folder in folders)
+def test_every_module_gets_into_the_wheel_in_a_package_or_as_data(floor: str) -> None:
+    patterns = PROJECT["tool"]["setuptools"]["package-data"].get(floor, ())
+    as_data = {path for pattern in patterns for path in (ROOT / floor).glob(pattern)}
+    alone = {path for path in (ROOT / floor).rglob("*.py") if not (path.parent / "__init__.py").exists()}
+    assert alone <= as_data

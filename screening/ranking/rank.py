@@ -59,8 +59,8 @@ class PassSettings:
     device: str = "cpu"  #: "cpu" or "cuda" for the float32 pass
     #: Predict only what a sketch of all values (`screening.ranking.sketch`) says may reach the list, where the strategy
     #: tells by prediction and P(forms) alone (`rises_with_sd`) and the surrogate has no bounds, or the space 20 million
-    #: compounds; how many compounds of the list are expected to be missed by that is in `Ranking.n_missed`, below
-    #: `screening.ranking.sketch.MISSED`: an estimate, which has been too low (docs/scale.md).
+    #: compounds; how many compounds of the list are expected to be missed by that is in `Ranking.n_missed`: an
+    #: estimate, which is too low (docs/scale.md, `benchmarks.ranking_missed`).
     sketched: bool = False
     client: Any = None  #: a `distributed.Client`, whose workers make the pass instead of this process
 

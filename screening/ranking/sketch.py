@@ -80,11 +80,13 @@ _PIVOTS, _SAFETY, _WELL_KNOWN, _STRIDE = 2, 1.5, 10_000, 5
 _TOO_MANY = 0.3
 #: Rows predicted at once; units of the first batch and of the largest one.
 _BLOCK, _FIRST_BATCH, _LAST_BATCH = 8192, 8192, 131_072
-#: Compounds of the list that may be expected to be missed, the share of it for what pivots leave out, and the quantiles
-#: that the errors' tail is judged by.
+#: Compounds of the list that may be expected to be missed where a pass ends, the share of it for what pivots leave out,
+#: and the quantiles that the errors' tail is judged by.
 MISSED, _OF_PIVOTS, _QUANTILES = 0.02, 0.25, (0.98, 0.999)
 #: Least errors that say something of a tail.
 _ERRORS = 2000
+#: Highest errors that tell an exponential tail.
+_TAIL = 50
 #: Units whose chances are worked out, of all that are left.
 _SUMMED = 50_000
 #: Compounds of a spacer at whose P(forms) it is described.
@@ -447,7 +449,8 @@ class SketchPass:
                 enough = judge.enough(found[start:], threshold, MISSED / 2.0)
                 size = min(_LAST_BATCH, max(_FIRST_BATCH, min(enough, start // 2)))
             if missed <= MISSED or lower == -np.inf:
-                return whole, missed
+                likely = judge.missed(found[start:], threshold, True) + weight * judge.missed(left_out, threshold, True)
+                return whole, max(missed, unopened + likely)
             opened, threshold = np.union1d(opened, _keys(found, sketches)), judge.threshold
 
     def _opened(self, sketches: list[Sketch], units: Units, n_found: int) -> tuple[Array, int, float]:
@@ -660,11 +663,12 @@ class _Judge:
         self.n += len(errors)
         self._errors = np.concatenate([self._errors, errors])[-max(50_000, self.n // 4) :]
 
-    def missed(self, units: Units, threshold: float) -> float:
-        """Expected number of units that belong into the list, of units sketched against a threshold, highest first."""
+    def missed(self, units: Units, threshold: float, heavy: bool = False) -> float:
+        """Expected number of units that belong into the list, of units sketched against a threshold, highest first; the
+        tail of their errors is taken for normal, or where that is said for `heavy`: exponential."""
         step = max(1, len(units) // _SUMMED)
         value, error = threshold + units["above"] * units["error"], units["error"]
-        return float(step * self.chances(value[::step], error[::step]).sum())
+        return float(step * self.chances(value[::step], error[::step], heavy).sum())
 
     def enough(self, units: Units, threshold: float, missed: float) -> int:
         """How many of some units, highest first, must be opened so that no more are expected to be missed."""
@@ -672,12 +676,16 @@ class _Judge:
         value, error = threshold + units["above"][::step] * units["error"][::step], units["error"][::step]
         return step * int(np.count_nonzero(step * np.cumsum(self.chances(value, error)[::-1]) > missed))
 
-    def chances(self, value: NDArray[np.floating], error: Single) -> Array:
+    def chances(self, value: NDArray[np.floating], error: Single, heavy: bool = False) -> Array:
         """Chance to belong into the list of what is sketched at values, with standard errors, of any shape."""
         if self.threshold == -np.inf or len(self._errors) < _ERRORS:
             return np.ones(value.shape)
         (low, high), (z_low, z_high) = np.quantile(self._errors, _QUANTILES), ndtri(_QUANTILES)
         few = len(self._errors) * (1.0 - _QUANTILES[0])  # a spread told by so many is known to one part in their root
         spread = max((high - low) / (z_high - z_low), 1e-3) * (1.0 + 2.0 / np.sqrt(few))
+        if heavy:
+            errors, gap = np.sort(self._errors)[-_TAIL - 1 :], (self.threshold - value) / error
+            excess = max(float((errors[1:] - errors[0]).mean()), 1e-3)
+            return np.asarray(_TAIL / len(self._errors) * np.exp(-np.maximum(gap - errors[0], 0.0) / excess))
         gap = ((self.threshold - value) / error - low) / spread + z_low
         return np.asarray(ndtr(-gap), dtype=np.float64)

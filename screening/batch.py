@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from screening.calibration import TEACHES_MOST
-from screening.devices import check_seed
+from screening.devices import check_seed, map_blocks, training_threads
 from screening.errors import BatchError
 from screening.ranking.rank import Ranking
 from screening.strategies import Acquisition, Chosen, LogExpectedImprovement, Shortlist, Strategy
@@ -199,14 +199,18 @@ def refits_that_keep(
     limited: dict[str, Any] = {
         name: None if (of := getattr(query, name)) is None else of[rows] for name in ("cost", "days", "barred")
     }
-    kept = np.zeros(len(batch), dtype=np.int64)
-    for model, best in refits:
+    few = replace(query, shortlist=len(rows), **limited)
+
+    def kept(refit: tuple[Any, float]) -> NDArray[np.int64] | None:
+        model, best = refit
         if not hasattr(model, "joint_moments"):
             return None
-        own = replace(head, best_observed=best)
-        again = choose_batch(own, SimpleNamespace(model=model), replace(query, shortlist=len(rows), **limited))
-        kept += np.isin(batch, again)
-    return kept
+        again = choose_batch(replace(head, best_observed=best), SimpleNamespace(model=model), few)
+        return np.isin(batch, again).astype(np.int64)
+
+    told = [*map_blocks(kept, refits, training_threads("cpu"))]
+    counted = [one for one in told if one is not None]
+    return sum(counted, np.zeros(len(batch), dtype=np.int64)) if len(counted) == len(told) else None
 
 
 def _columns(query: BatchQuery, n_pending: int, ranking: Ranking, picked: Sequence[int]) -> pd.DataFrame:

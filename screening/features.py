@@ -182,9 +182,8 @@ def _exact(surrogate: Predictor, row: NDArray[np.float64], behind: NDArray[np.fl
     d = row.size
     coalitions = np.arange(2**d)
     inside = (coalitions[:, None] >> np.arange(d)) & 1 == 1
-    mixed = np.where(inside[:, None, :], row, behind).reshape(-1, d)
-    few, place = np.unique(mixed, axis=0, return_inverse=True)  # rows of one spacer or cage mix to the same ones
-    value = surrogate.predict(few)[0][place].reshape(len(coalitions), -1).mean(axis=1)
+    few, place = _mixed(row, behind, inside)
+    value = surrogate.predict(few)[0][place].mean(axis=1)
     size = inside.sum(axis=1)
     weight = np.array([1.0 / (d * comb(d - 1, k)) for k in range(d)])
     told = np.empty(d)
@@ -192,6 +191,24 @@ def _exact(surrogate: Predictor, row: NDArray[np.float64], behind: NDArray[np.fl
         without = coalitions[~inside[:, feature]]
         told[feature] = weight[size[without]] @ (value[without | (1 << feature)] - value[without])
     return told
+
+
+def _mixed(
+    row: NDArray[np.float64], behind: NDArray[np.float64], inside: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Each coalition's features `inside` (c, d) of a row (d,), the others of background rows (b, d): those that differ,
+    shape (u, d), ascending, and which of them each is, shape (c, b). Rows of one spacer or cage mix to the same ones,
+    told by a number made of each feature's rank: a tenth of the time of comparing rows."""
+    place, most = np.zeros((len(inside), len(behind)), dtype=np.int64), 1
+    for feature, own in enumerate(inside.T):
+        values, ranks = np.unique(np.append(behind[:, feature], row[feature]), return_inverse=True)
+        if most * len(values) >= 2**63:
+            place = np.unique(place, return_inverse=True)[1].reshape(place.shape)
+            most = int(place.max()) + 1
+        place, most = place * len(values) + np.where(own[:, None], ranks[-1], ranks[:-1]), most * len(values)
+    _, first, place = np.unique(place, return_index=True, return_inverse=True)
+    coalition, other = np.divmod(first, len(behind))
+    return np.where(inside[coalition], row, behind[other]), place.reshape(len(inside), -1)
 
 
 def _spread_rows(surrogate: Predictor, x: NDArray[np.float64]) -> NDArray[np.float64]:

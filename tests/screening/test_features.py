@@ -100,6 +100,14 @@ def test_a_linear_surrogate_has_the_closed_form() -> None:
     assert np.allclose(told.contributions, (ROWS.x - background.mean(0)) * [1.0, -2.0, 0.0], atol=1e-5)
 
 
+def test_twelve_features_beside_many_rows_have_it_too() -> None:
+    slope = np.arange(12.0)
+    x = np.random.default_rng(0).normal(size=(60, 12))
+    x[30:, 3] = x[0, 3]  # rows that share a feature
+    told = shapley(fit_surrogate(TrainingRows.of(x, x @ slope), name="linear"), x[:2], tuple("abcdefghijkl"), x)
+    assert np.allclose(told.contributions, (x[:2] - x.mean(0)) * slope, atol=1e-4)
+
+
 def test_values_are_those_of_the_shap_package() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PendingDeprecationWarning)  # of matplotlib's, by how shap sets colours

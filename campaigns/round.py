@@ -178,9 +178,14 @@ class RoundInputs:
 
     @property
     def rank_key(self) -> str:
-        """Of the ranking: the fit, what it leaves out, and the descriptors of the space."""
+        """Of the ranking: `ranked_key`, and the compounds that it leaves out."""
+        return f"{self.ranked_key} {self.state.left_out(self.pending)}"
+
+    @cached_property
+    def ranked_key(self) -> str:
+        """Of the ranking but for single compounds that it leaves out: the fit, and the descriptors of the space."""
         whole = data_key(self.config, self.state)  # outcomes and goals rank, and train nothing
-        return f"{whole} {self.fit_key} {self.state.left_out(self.pending)} {self.tables.digest}"
+        return f"{whole} {self.fit_key} {self.tables.digest} {[one.inchikey for one in self.state.ruled_out]}"
 
     def _indices(self, formulas: Iterable[str]) -> NDArray[np.int64]:
         return indices_of(self.space, (parse_formula(formula, self.names) for formula in formulas))
@@ -278,7 +283,10 @@ def fit_round(
         left = left_to_suggest(inputs, learnt.candidates)
         try:
             with connected(dask) as client:
-                return rank(left, TOP_K, pass_settings(len(inputs.space), client), ranked)
+                ranking = rank(left, TOP_K, pass_settings(len(inputs.space), client), ranked)
+            now = {"key": inputs.rank_key, "excluded": inputs.excluded}
+            artifacts.put("ranked", inputs.ranked_key, now, PLAIN)
+            return ranking
         except NothingLeftError as error:
             if error.is_used_up or len(inputs.excluded):
                 return Ranking.empty(left)
@@ -368,10 +376,22 @@ def kept(inputs: RoundInputs, artifacts: Artifacts) -> Kept | None:
     """The same for a report; None where what the last fit left behind is not all that one needs."""
     fitted = known(inputs, artifacts)
     validation = artifacts.find("validation", inputs.fit_key, validation_form())
-    ranking = artifacts.find("ranking", inputs.rank_key, ranking_form())
+    ranking = _kept_ranking(inputs, artifacts)
     if fitted is None or validation is None or ranking is None:
         return None
     return Kept(inputs, fitted.training, fitted.surrogate, validation, ranking)
+
+
+def _kept_ranking(inputs: RoundInputs, artifacts: Artifacts) -> Ranking | None:
+    """The kept ranking, those of its compounds that were accepted or declined since counted as excluded; None where
+    there is none, or what it leaves out changed otherwise."""
+    last = artifacts.find("ranked", inputs.ranked_key, PLAIN)
+    ranking = None if last is None else artifacts.find("ranking", last["key"], ranking_form())
+    if last is None or ranking is None or np.setdiff1d(last["excluded"], inputs.excluded).size:
+        return None
+    since = np.setdiff1d(inputs.excluded, last["excluded"])
+    is_known = bool(np.isin(since, ranking.frame["index"]).all())
+    return replace(ranking, n_excluded=ranking.n_excluded + len(since)) if is_known else None
 
 
 def _thawed(inputs: RoundInputs, artifacts: Artifacts) -> Surrogate | None:

@@ -544,7 +544,7 @@ def report_view(
     """What the template prints, by name: of the present round and what is recorded of its fit, the last of all
     suggestions (oldest first), where the campaign stands; `names` and `budget` are those of the drawings and of what a
     card costs."""
-    batch = rounds[-1] if rounds else None
+    batch, ranked = rounds[-1] if rounds else None, done.ranking.frame
     suggestions = () if batch is None else batch.suggestions
     model, folder = model_view(done, fit), Path(status.folder)
     deep = None
@@ -575,7 +575,7 @@ def report_view(
         ],
         "compared": compared_views(status.track_record),
         "fits": list(_fits(folder, [row["number"] for row in status.record if row["retracted"] is None])),
-        "ranking": done.ranking.frame.head(N_ROWS).to_dict("records"),
+        "ranking": ranked[~ranked["index"].isin(done.inputs.excluded)].head(N_ROWS).to_dict("records"),
         "properties": property_views(status.properties, status.fit),
         "provenance": [("seed", str(done.inputs.config.seed)), *package_versions().items()],
     }

@@ -14,7 +14,7 @@ import numpy as np
 from campaigns import Campaign
 from campaigns.artifacts import Artifacts
 from campaigns.events import EventKind, Stage
-from campaigns.report.view import model_view
+from campaigns.report.view import model_view, report_view
 from campaigns.round import kept
 from tests.campaigns.cli.fingerprint import fingerprint
 from tests.campaigns.cli.test_described import run
@@ -216,5 +216,17 @@ def test_a_report_of_what_was_kept_is_that_of_the_round_and_loads_no_torch(
     )
     words = [sys.executable, "-c", code, str(campaign.folder), str(launched.oracle_store)]
     assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == "[]\n"
+    first, second, *_ = (one.formula for one in campaign.suggest().suggestions)
+    campaign.step(first, Stage.ACCEPTED)
+    campaign.step(second, Stage.DECLINED, reason="too dear")
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == "[]\n"
+    by_then, since = kept(campaign.at_hand().inputs, Artifacts(campaign.folder)), campaign.round()
+    assert by_then is not None
+    pages = [
+        report_view(one, fit, campaign.state.batches, campaign.status(), campaign.names) for one in (by_then, since)
+    ]
+    listed, ranked = ([row["formula"] for row in page["ranking"]] for page in pages)
+    assert listed == ranked
+    assert by_then.ranking.n_excluded == since.ranking.n_excluded == fitted.ranking.n_excluded + 2
     html = campaign.report().read_text(encoding="utf-8")
     assert f"ranked by: {escape(fitted.strategy.ranked_by)}" in html

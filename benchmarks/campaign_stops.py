@@ -1,11 +1,12 @@
 """Stop commands by Ctrl+C at moments over their whole time: how soon each answers, and in which words.
 
-    python -m benchmarks.campaign_stops [--moments 6] [--commands launch suggest ...]
+    python -m benchmarks.campaign_stops [--moments 6] [--commands launch suggest ...] [--campaign FOLDER --store FILE]
 
-A small campaign is made once; every command runs on a copy of its own, first to its end, then once for each moment,
-when it gets SIGINT. A line a command: its whole time, the longest wall seconds from the signal to its end, the moment
-of that, and the words. Exits 1 where an end took more than two seconds, a command was silent, or the same command, run
-again, does not end with 0.
+A small campaign is made once, or FOLDER is taken with its store of descriptors; every command runs on a copy of its
+own, first to its end, then once for each moment, when it gets SIGINT. A line a command: its whole time, the longest
+wall seconds from the signal to its end, the moment of that, and the words. Exits 1 where a command fails, an end took
+more than two seconds, a command was silent, `serve` was said to go on, or the command that it names (the same, where it
+names none), run afterwards, does not end with 0; each fault is told.
 """
 
 from __future__ import annotations
@@ -53,9 +54,13 @@ COMMANDS = {
     "status": "status D",
     "accept": "accept D (BA)2PbI4",
     "export": "export D out.csv",
+    "export --format eln": "export D out.eln --format eln",
+    "export --format model-card": "export D card.md --format model-card",
     "plugins": "plugins",
     "paper": "paper",
 }
+#: What the campaign's copy goes through before a command.
+BEFORE = {"launch --from": "outcome D (BA)2PbI4 formed"}
 #: Files of the arguments: a library, results, a table, the same with candidates, another description, two maps.
 FILES = {"L": "L.csv", "T": "T.csv", "P": "P.csv", "O": "O.csv", "W": "W.yaml", "S": "SC.csv", "C": "CC.csv"}
 
@@ -102,13 +107,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--moments", type=int, default=6)
     parser.add_argument("--commands", nargs="*", default=list(COMMANDS), choices=COMMANDS)
-    asked, bad = parser.parse_args(), 0
+    parser.add_argument("--campaign", type=Path, help="one that was launched")
+    parser.add_argument("--store", type=Path, help="its oracle store")
+    asked, faults = parser.parse_args(), list[str]()
+    if asked.store is not None:
+        os.environ["SPINSCREEN_ORACLE_STORE"] = str(asked.store.resolve())
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         write_files(work)
-        made = work / "made"
+        made = asked.campaign or work / "made"
         first = [FILES.get(word, word) for word in COMMANDS["launch"].replace("N", str(made)).split()]
-        if started(first, work).wait():
+        if asked.campaign is None and started(first, work).wait():
             raise SystemExit("the campaign could not be launched")
         for command in asked.commands:
             slowest, seen = (0.0, 0.0, ""), set[str]()
@@ -119,24 +128,32 @@ def main() -> None:
                 shutil.copytree(made, work / "D")
                 words = [FILES.get(word, word) for word in COMMANDS[command].split()]
                 if command == "launch":
-                    shutil.rmtree(work / "cache")
+                    shutil.rmtree(work / "cache", ignore_errors=True)
+                if command in BEFORE:
+                    started(BEFORE[command].split(), work).wait()
                 (work / "new.db").unlink(missing_ok=True)
                 if place == 0 and command != "serve":
                     begin = time.monotonic()
                     code, whole = started(words, work).wait(), time.monotonic() - begin
-                    bad += code != 0
+                    faults += [f"{command} ended with {code}"] if code else []
                     continue
                 moment = whole * (place - 0.5) / asked.moments
                 seconds, code, said = stopped(words, work, moment)
                 slowest = max(slowest, (seconds, moment, said))
                 seen.add(f"{code}: {said}")
-                bad += seconds > BOUND_S or code not in (0, 130) or (code == 130 and not said)
-                if code == 130 and command != "serve":
-                    bad += started(words, work).wait() != 0
+                if seconds > BOUND_S or code not in (0, 130) or (code == 130 and not said):
+                    faults.append(f"{command}, stopped at {moment:.1f} s: {code} after {seconds:.1f} s: {said}")
+                if command == "serve":
+                    faults += [f"serve says: {said}"] if "goes on" in said else []
+                elif code == 130:
+                    named = said.partition("spinscreen ")[2].split() or words
+                    code = started(named, work).wait()
+                    faults += [f"{' '.join(named)} after {command} was stopped ended with {code}"] if code else []
             print(f"{command}: {whole:.1f} s whole; ended {slowest[0]:.2f} s after the signal at {slowest[1]:.1f} s")
             for line in sorted(seen):
                 print(f"    {line}")
-    raise SystemExit(bad > 0)
+    print(*faults, sep="\n")
+    raise SystemExit(bool(faults))
 
 
 if __name__ == "__main__":

@@ -89,7 +89,7 @@ class FindOptions(PrintingOptions):
 
 
 @LIBRARY.command()
-@takes(FindOptions)
+@takes(FindOptions, keeps=False)
 def find(options: FindOptions) -> None:
     """Look cations up by any of their names, or read a SMILES as the library would.
 

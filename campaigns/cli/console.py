@@ -58,8 +58,8 @@ quiet = is_json = False
 #: What is told of a command that was stopped: one that keeps what it finished, and one that keeps nothing half done.
 GOES_ON = "stopped; what was finished is kept, the same command goes on from there"
 ANEW = "stopped; nothing of its result is kept, the same command begins anew"
-#: That of the present command; one that has done something to keep says what.
-stopped = GOES_ON
+#: That of the present command, told before it begins too; one that has done something to keep says what.
+stopped = "stopped before anything was done"
 
 
 def print_json(value: Any) -> None:

@@ -63,7 +63,7 @@ class RecipeOptions(CampaignOptions):
     mass: Annotated[float | None, "Default: that of the description.", {"metavar": "GRAM"}] = None
 
 
-@takes(RecipeOptions)
+@takes(RecipeOptions, keeps=False)
 def recipe(options: RecipeOptions) -> None:
     """Show what to weigh in for a compound: one that was accepted, or any other.
 
@@ -164,7 +164,7 @@ def _show_card(card: FullCard) -> None:
     marked("[dim]saved: squared error that the model saves on spacers never seen, and its paired standard error[/]")
 
 
-@takes(CampaignOptions)
+@takes(CampaignOptions, keeps=False)
 def status(options: CampaignOptions) -> None:
     """Show what is measured, what is pending, and how good the model is.
 

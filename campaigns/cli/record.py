@@ -168,7 +168,7 @@ def _export_form(options: ExportOptions) -> None:
     console.answer(answer, f"{console.count(entries, noun)} in {output}")
 
 
-@takes(CampaignOptions)
+@takes(CampaignOptions, keeps=False)
 def log(options: CampaignOptions) -> None:
     """Show everything that happened, oldest first: its number, when, who, what.
 
@@ -383,7 +383,7 @@ def _as_dict(step: Step) -> dict[str, str]:
     return {**step.payload, "actor": step.actor, "at": step.at.isoformat(timespec="seconds")}
 
 
-@takes(PrintingOptions)
+@takes(PrintingOptions, keeps=False)
 def plugins(options: PrintingOptions) -> None:
     """List the surrogates, strategies, engines and descriptors that there are: where each comes from, and what it is.
 

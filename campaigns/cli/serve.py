@@ -60,7 +60,7 @@ class TokenOptions(OptionGroup):
     as_json: AsJson = False
 
 
-@takes(ServeOptions)
+@takes(ServeOptions, keeps=False)
 def serve(options: ServeOptions) -> None:
     """Open campaigns in the browser for the whole group, and as a REST interface for the lab.
 

@@ -22,6 +22,7 @@ from tests.campaigns.cli.test_main import run
 from tests.campaigns.conftest import Launched
 from tests.campaigns.small import created
 
+BEFORE = "stopped before anything was done"
 STOPPED = "stopped; what was finished is kept, the same command goes on from there"
 ANEW = "stopped; nothing of its result is kept, the same command begins anew"
 #: A command that waits where the program puts {wait}, as `spinscreen wait`.
@@ -91,17 +92,19 @@ def stopped(wait: str) -> tuple[float, int, str]:
         return time.monotonic() - begin, process.returncode, said
 
 
-def test_ctrl_c_says_what_is_kept() -> None:
-    _, code, said = stopped("time.sleep(60)")
+@pytest.mark.parametrize(
+    ("begin", "says"),
+    [
+        ("pass", BEFORE),
+        ("console.begin(be_quiet=True, print_for_program=False, keeps=True)", STOPPED),
+        ("console.begin(be_quiet=True, print_for_program=False, keeps=False)", ANEW),
+    ],
+    ids=["before", "keeps", "anew"],
+)
+def test_ctrl_c_says_what_is_kept(begin: str, says: str) -> None:
+    _, code, said = stopped(f"from campaigns.cli import console; {begin}; time.sleep(60)")
     assert code == 130
-    assert said == f"{STOPPED}\n"
-
-
-def test_ctrl_c_says_that_a_command_begins_anew_of_which_nothing_is_kept() -> None:
-    begin = "from campaigns.cli import console; console.begin(be_quiet=True, print_for_program=False, keeps=False)"
-    _, code, said = stopped(f"{begin}; time.sleep(60)")
-    assert code == 130
-    assert said == f"{ANEW}\n"
+    assert said == f"{says}\n"
 
 
 @pytest.mark.parametrize(
@@ -109,6 +112,7 @@ def test_ctrl_c_says_that_a_command_begins_anew_of_which_nothing_is_kept() -> No
     [
         (("check", "D"), "campaigns.upkeep.look_over", ANEW),
         (("backup", "D", "D.db"), "campaigns.upkeep.back_up", ANEW),
+        (("serve", "D"), "campaigns.web.settings.is_loopback", ANEW),
         (("suggest", "--pool", "table.csv"), "screening.pool.PoolTable.suggest", ANEW),
         (
             ("suggest", "D", "--more", "--candidates", "all.parquet"),
@@ -116,7 +120,7 @@ def test_ctrl_c_says_that_a_command_begins_anew_of_which_nothing_is_kept() -> No
             "stopped; round 2 is kept, and this shows it: spinscreen suggest D",
         ),
     ],
-    ids=["check", "backup", "pool", "more"],
+    ids=["check", "backup", "serve", "pool", "more"],
 )
 def test_a_command_that_is_stopped_says_which_one_goes_on(
     launched: Launched,
@@ -140,7 +144,7 @@ def test_a_command_that_is_stopped_says_which_one_goes_on(
 def test_ctrl_c_is_answered_in_a_library_that_does_not_come_back() -> None:
     seconds, code, said = stopped('hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)')
     assert code == 130
-    assert said == f"stopping ...\n{STOPPED}\n"
+    assert said == f"stopping ...\n{BEFORE}\n"
     assert seconds < 30
 
 

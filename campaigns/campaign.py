@@ -164,10 +164,10 @@ class Campaign(CampaignReader):
 
     def changes(self) -> tuple[str, ...]:
         """What the last `retrain` moved most in the ranking, and why; () if there was no ranking before."""
-        from campaigns.refits import ranking_changes
-
         if self._ranked_before is None or self._news is None:
             return ()
+        from campaigns.refits import ranking_changes
+
         ranking = self.round().ranking
         return ranking_changes(self._ranked_before, ranking.frame, ranking.x, self._news)
 

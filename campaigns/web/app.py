@@ -135,6 +135,7 @@ def run(settings: Settings, port: int, ready: Callable[[str], None]) -> None:
     sys.setswitchinterval(SWITCH_S)
     with listen(settings.host, port) as listener:
         app = create_app(settings)
+        app.state.registry.patience_s = STOP_S
         name = reachable_name() if settings.host in ("0.0.0.0", "::") else settings.host
         name = f"[{name}]" if ":" in name else name
         ready(f"http://{name}:{listener.getsockname()[1]}/")
@@ -142,6 +143,8 @@ def run(settings: Settings, port: int, ready: Callable[[str], None]) -> None:
         uvicorn.Server(config_of(app)).run(sockets=[listener])
 
 
+#: How long a server that was told to end waits for requests, and again for jobs, s: what it answered is on disk.
+STOP_S = 1
 #: How long a thread that reads a large table keeps others waiting, s; Python's default is five times as long, and an
 #: answer needs a dozen turns.
 SWITCH_S = 0.001
@@ -207,7 +210,7 @@ def config_of(app: FastAPI, log_level: str = "warning") -> uvicorn.Config:
         server_header=False,
         date_header=True,
         timeout_keep_alive=20,
-        timeout_graceful_shutdown=5,
+        timeout_graceful_shutdown=STOP_S,
         limit_concurrency=MAX_CONNECTIONS,
     )
 

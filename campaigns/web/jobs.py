@@ -263,12 +263,13 @@ class JobQueue:
             self._threads.append(thread)
 
     def stop(self, patience_s: float = 20.0) -> None:
-        """Take up no other job, and end the running ones at their next sign of progress or after `patience_s`."""
+        """Take up no other job, end the running ones at their next sign of progress, and wait at most `patience_s`."""
         self._stopping.set()
         for waiting in self._queues.values():
             waiting.put(None)
+        until = time.monotonic() + patience_s
         for thread in self._threads:
-            thread.join(patience_s)
+            thread.join(max(0.0, until - time.monotonic()))
 
     def submit(
         self, campaign: str, kind: str, by: str, work: Work, *, lane: Lane = Lane.WORK, once: bool = False

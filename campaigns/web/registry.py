@@ -45,6 +45,7 @@ class CampaignRegistry:
     def __init__(self, settings: Settings) -> None:
         """Open every campaign. Raises CampaignNotFoundError, StoreError, SchemaError if one cannot be opened."""
         self.settings = settings
+        self.patience_s = 20.0  #: how long `stop` waits for running jobs
         self.queue = JobQueue()
         self._whoever = None if settings.tokens is not None else Identity(account(), Role.EDITOR)
         self._services: dict[str, CampaignService] = {}
@@ -95,7 +96,7 @@ class CampaignRegistry:
         """Release everything."""
         if self._later is not None:
             self._later.cancel()
-        self.queue.stop()
+        self.queue.stop(self.patience_s)
         self._folder.cleanup()
 
     def end_session(self, session: str) -> None:

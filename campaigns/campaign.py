@@ -402,6 +402,7 @@ class Campaign(CampaignReader):
             reading: columns, unit, sheet and what is accepted, as in `campaigns.ingest.ReadingOptions`.
 
         Raises:
+            CampaignError: if an option of `reading` is unknown.
             PropertyError: if the campaign does not measure `target`.
             UnconfirmedError: if columns or units had to be guessed, rows correct what is recorded, or a lifetime
                 contradicts earlier crystals or the model.

@@ -122,7 +122,8 @@ def test_what_follows_from_other_data_is_not_believed(campaign: Campaign, launch
 def test_damaged_files_are_written_again(campaign: Campaign) -> None:
     names = {path: path.name.split("-")[0] for path in kept(campaign)}
     learnt = ["descriptors", "frozen", "ranking", "validation"]
-    others = ["compared", "counted", "stability"]  # of a round, which is not chosen again, and of a status
+    # Of a round, which is not chosen again, of a status, and which ranking a report takes.
+    others = ["compared", "counted", "ranked", "stability"]
     assert list(names.values()) == sorted(learnt + others)
     paths = [path for path, name in names.items() if name not in others]
     whole = [path.read_bytes() for path in paths]

@@ -98,8 +98,10 @@ def stopped(words: list[str], work: Path, moment: float) -> tuple[float, int, st
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGINT)
         begin = time.monotonic()
-        said = process.communicate()[1].strip().splitlines()
-        return time.monotonic() - begin, process.returncode, said[-1] if said else ""
+        process.wait()
+        seconds = time.monotonic() - begin
+        said = process.communicate()[1].strip().splitlines()  # until its last child has ended, too
+        return seconds, process.returncode, said[-1] if said else ""
 
 
 def main() -> None:
@@ -132,10 +134,11 @@ def main() -> None:
                 if command in BEFORE:
                     started(BEFORE[command].split(), work).wait()
                 (work / "new.db").unlink(missing_ok=True)
-                if place == 0 and command != "serve":
-                    begin = time.monotonic()
-                    code, whole = started(words, work).wait(), time.monotonic() - begin
-                    faults += [f"{command} ended with {code}"] if code else []
+                if place == 0:
+                    if command != "serve":
+                        begin = time.monotonic()
+                        code, whole = started(words, work).wait(), time.monotonic() - begin
+                        faults += [f"{command} ended with {code}"] if code else []
                     continue
                 moment = whole * (place - 0.5) / asked.moments
                 seconds, code, said = stopped(words, work, moment)

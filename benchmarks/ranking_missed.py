@@ -25,18 +25,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import poisson
 
-from benchmarks.ranking_scale import library_like
+from benchmarks.ranking_scale import library_like, published_rows
 from benchmarks.ranking_space import space_of
 from chemspace.constraints import AllowedPairs, Constraint, PriceLimit
 from oracle.descriptors import CationTable
-from screening.dataset import SpinDataset, published_descriptors
+from screening.dataset import published_descriptors
 from screening.feasibility import SpacerTraits, fit_feasibility
-from screening.features import to_features
 from screening.ranking import Candidates, PassSettings, rank
 from screening.ranking.candidates import SinglePrecision
 from screening.strategies import STRATEGIES
 from screening.surrogate import Surrogate, fit_surrogate
-from screening.surrogates import TrainingRows
 
 Array = NDArray[np.float64]
 PER_SPACER = 105
@@ -165,17 +163,13 @@ def main() -> None:
     parser.add_argument("--largest", type=int, default=max(LARGE))
     parser.add_argument("--kept", type=Path, help="folder for the lists of whole passes")
     asked = parser.parse_args()
-    data, (_, published) = SpinDataset.published(), published_descriptors()
-    x = to_features(published)
-    known = np.isfinite(x).all(axis=1) & ~data.censored
-    groups = [group for group, keep in zip(data.groups, known, strict=True) if keep]
-    training = TrainingRows.of(x[known], data.log10_rate[known], groups=groups)
+    training = published_rows()
     fitted = {name: fit_surrogate(training, name) for name in ("networks_ranked_processes", *TWISTS[-2:])}
     sys.modules["screening.ranking.rank"]._BOUNDS_SUFFICE = 0  # type: ignore[attr-defined]
     chances, n_passes, n_lacking, n_lacked, shares = 0.0, 0, 0, 0, list[float]()
     for number, case in enumerate(cases(asked.seeds, asked.largest)):
         Remembering.known = {}
-        first = candidates_of(case, fitted, float(data.log10_rate[known].min()))
+        first = candidates_of(case, fitted, float(training.y.min()))
         first.space.allowed_inner  # noqa: B018  # not in the seconds of the first pass
         said = list[str]()
         for place, name in enumerate(NAMES):

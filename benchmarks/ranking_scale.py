@@ -48,6 +48,15 @@ def library_like(count: int, seed: int = 1) -> np.ndarray:
     return values
 
 
+def published_rows() -> TrainingRows:
+    """The published rows with their published descriptors, those that lack one or are bounds left out."""
+    data, (_, published) = SpinDataset.published(), published_descriptors()
+    x = to_features(published)
+    known = np.isfinite(x).all(axis=1) & ~data.censored
+    groups = [group for group, keep in zip(data.groups, known, strict=True) if keep]
+    return TrainingRows.of(x[known], data.log10_rate[known], groups=groups)
+
+
 def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -58,16 +67,12 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--whole", action="store_true", help="make the whole pass too and compare")
     asked = parser.parse_args()
-    data, (_, published) = SpinDataset.published(), published_descriptors()
-    x = to_features(published)
-    known = np.isfinite(x).all(axis=1) & ~data.censored
-    groups = [group for group, keep in zip(data.groups, known, strict=True) if keep]
-    training = TrainingRows.of(x[known], data.log10_rate[known], groups=groups)
+    training = published_rows()
     surrogate = fit_surrogate(training, asked.surrogate)
     space, table, cages = space_of(asked.spacers * PER_SPACER, 9)
     if asked.drawn == "library":
         table = CationTable(library_like(len(space.spacers)), table.organic)
-    candidates = Candidates(space, table, cages, surrogate, float(data.log10_rate[known].min()))
+    candidates = Candidates(space, table, cages, surrogate, float(training.y.min()))
     print(f"{asked.surrogate}, {len(space):,} compounds of {len(space.spacers):,} spacers, {asked.workers} threads")
     drawn = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     lists, spent = [], []
